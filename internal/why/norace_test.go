@@ -1,0 +1,5 @@
+//go:build !race
+
+package why_test
+
+const raced = false
